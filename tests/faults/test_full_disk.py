@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import run_command
-from tests.support.programs import ingest, service
+from tests.support.programs import environment, ingest, service
 from tests.support.verdict import require_each_once, stored
 from tests.support.waiting import wait_until
 from tests.support.workers import start_worker, wait_until_settled
@@ -67,16 +68,22 @@ def test_a_run_reports_a_full_disk_and_the_next_run_succeeds(small_disk, folder)
     require_each_once(small_disk, 6)
 
 
-def test_a_service_lives_while_the_disk_has_no_room_for_a_revision(small_disk, folder):
+def test_a_service_lives_while_the_disk_has_no_room_for_a_revision(small_disk, folder, tmp_path):
     """The engine maps a revision of 85 MB into memory; as many bytes must be free, or SIGBUS would end the service."""
     with service(small_disk, RAG_WORKER="none", RAG_ANSWERING__MAX_TOKENS="16") as running:
         # Enough for the working shard, its copy and the reserve of the writer, but not for opening the copy.
         ballast = fill(small_disk, but=115 << 20)
-        refused = ingest("run", str(folder), data_dir=small_disk)
-        assert (refused.returncode, "Is the disk full?" in refused.stderr) == (1, True), refused.stderr
-        assert running.http.get("/readyz").json()["detail"]["store"] == "ok"
-        ballast.unlink()
-        run_command("run", str(folder), data_dir=small_disk)
+        log = tmp_path / "run.log"
+        with log.open("w") as output:
+            command = (sys.executable, "-m", "ingest", "run", str(folder))
+            waiting = subprocess.Popen(command, env=environment(small_disk), stdout=output, stderr=output)
+        try:
+            wait_until(lambda: "Is the disk full?" in log.read_text())
+            assert running.http.get("/readyz").json()["detail"]["store"] == "ok"
+            ballast.unlink()
+            assert waiting.wait(120) == 0, log.read_text()
+        finally:
+            waiting.kill()
         ballast = fill(small_disk, but=0)
         wait_until(lambda: len(running.http.get("/v1/documents").json()["documents"]) == 3)
         assert running.ask("What is sentence 1 about?").status_code == 200
