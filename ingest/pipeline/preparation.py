@@ -12,8 +12,8 @@ from rag.retries import retry
 from rag.store.base import Catalogue
 from rag.types import Chunk, ChunkFilter, DocumentId, RawDocument, Scope
 
-# The version of parsers and chunker. Increase it when they make other chunks from the same bytes: every document is
-# then ingested again.
+# The version of parsers and chunker. Increase it when they make other chunks from the same bytes: the next run or
+# upload of a document then ingests it again.
 _RECIPE = 5
 # What a recipe ends with if the document was sent to the parser service.
 _CONVERTED = ".converted"
