@@ -21,7 +21,7 @@ from service.resources import Resources
 from service.settings import NoGeneratorSettings, OpenAIGeneratorSettings, Settings
 from service.writing.factory import default_mode
 
-_QUESTION = "What happens to a document that crashes the parser?"
+_QUESTION = "What happens to a document that exceeds a limit?"
 _MEANINGS: Mapping[tuple[str, object], str] = {
     ("worker", "child"): " of this process",
     ("worker", "none"): " in this process: uploads wait until `python -m ingest worker` runs elsewhere",

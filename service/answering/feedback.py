@@ -129,8 +129,9 @@ class FeedbackLog:
             if record := await self._state.get(kind, scope.tenant, answer_id):
                 return _to_feedback(record)
         raise NotFound(
-            f"The answer {answer_id} cannot be rated. Each tenant can rate its last {self._answers.limit:,} "
-            f"answers for {self._answers.seconds // _HOUR:,} hours. Raise RAG_FEEDBACK__ANSWERS or RAG_FEEDBACK__HOURS."
+            f"There is no answer {answer_id} to rate. Each tenant can rate its last {self._answers.limit:,} answers for "
+            f"{self._answers.seconds // _HOUR:,} hours. Check the id, or raise RAG_FEEDBACK__ANSWERS or "
+            "RAG_FEEDBACK__HOURS."
         )
 
 

@@ -53,9 +53,15 @@ export function openAsk({ passage, onAnswer }) {
     /** @type {Record<string, ((data: any) => void) | undefined>} */
     const handlers = {
       step: answer.showStep,
-      sources: answer.showSources,
+      sources: (data) => {
+        answer.showSources(data);
+        follow();
+      },
       token: answer.appendToken,
-      done: answer.complete,
+      done: (data) => {
+        answer.complete(data);
+        follow();
+      },
     };
     passage.close();
     if (conversationId === "") {
@@ -66,6 +72,13 @@ export function openAsk({ passage, onAnswer }) {
     thread.append(answer.element);
     showThread();
     answer.element.scrollIntoView();
+    let position = scrollY;
+    // At first the answer is too short to reach the top, and what it gets would grow behind the form.
+    function follow() {
+      if (scrollY !== position) return; // The reader has scrolled.
+      answer.element.scrollIntoView();
+      position = scrollY;
+    }
     question.value = "";
     running = new AbortController();
     replaceButton(submitButton, stopButton);

@@ -110,10 +110,7 @@ def test_the_question_of_the_readme_streams_the_answer_that_it_shows(running, tm
 @pytest.mark.parametrize(
     ("question", "words"),
     [
-        (
-            "What happens to a document that crashes the parser?",
-            "rejected alone",
-        ),  # README.md
+        ("What happens to a document that exceeds a limit?", "rejected alone"),  # README.md
         ("How do workers share an inbox?", "share an inbox in Redis"),  # docs/deploy/kubernetes.md, conversations.md
     ],
 )

@@ -414,6 +414,37 @@ async def test_answers_stay_until_a_new_conversation_begins(page: Page) -> None:
     await expect(page.get_by_role("button", name="New conversation")).to_be_hidden()
 
 
+async def test_a_finished_answer_is_in_sight_unless_the_reader_has_scrolled(page: Page, service: FakeService) -> None:
+    resume = asyncio.Event()
+
+    async def slow(_: AnswerRequest) -> AsyncIterator[Event]:
+        yield "sources", {"sources": CITATIONS}
+        await resume.wait()
+        yield "token", {"text": QUOTED}
+        yield "done", done(QUOTED)
+
+    await page.set_viewport_size({"width": 1000, "height": 600})
+    service.answer = slow
+    resume.set()
+    for number in (1, 2):
+        await ask(page, f"In sight {number}?")
+        await expect(page.get_by_role("article", name="Answer")).to_have_count(number)
+        text = page.locator("[aria-live]").nth(number - 1)
+        await expect(text).to_have_attribute("aria-busy", "false")
+        box = await page.get_by_role("article", name="Answer").nth(number - 1).bounding_box()
+        assert box is not None
+        assert 0 <= box["y"] < 200
+
+    resume.clear()
+    await ask(page, "In sight 3?")
+    await expect(page.get_by_role("article", name="Answer")).to_have_count(3)
+    await expect(page.get_by_role("group", name="Passages").nth(2)).to_be_visible()
+    await page.evaluate("scrollTo(0, 0)")
+    resume.set()
+    await expect(page.locator("[aria-live]").nth(2)).to_have_attribute("aria-busy", "false")
+    assert await page.evaluate("scrollY") == 0
+
+
 async def test_ask_again_sends_the_question_once_more(page: Page, service: FakeService) -> None:
     await ask(page, "Does the service stop?")
     await page.get_by_role("button", name="Ask again").click()
