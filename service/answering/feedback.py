@@ -129,8 +129,8 @@ class FeedbackLog:
             if record := await self._state.get(kind, scope.tenant, answer_id):
                 return _to_feedback(record)
         raise NotFound(
-            f"There is no answer {answer_id} to rate. Each tenant can rate its last {self._answers.limit:,} answers for "
-            f"{self._answers.seconds // _HOUR:,} hours. Check the id, or raise RAG_FEEDBACK__ANSWERS or "
+            f"There is no answer {answer_id} to rate. Check the id. Each tenant can rate its last "
+            f"{self._answers.limit:,} answers for {self._answers.seconds // _HOUR:,} hours: RAG_FEEDBACK__ANSWERS and "
             "RAG_FEEDBACK__HOURS."
         )
 
