@@ -34,6 +34,7 @@ from rag.store.fusion import SMOOTHED, Fused, Ranking, fuse, smooth, to_ranking
 from rag.store.word_weights import MAX_LANGUAGES, MAX_LARGE_TENANTS, WordStatistics, to_statistics
 from rag.types import ChunkFilter, DocumentId, Point, Query, Scope, ScoredChunk, Vector
 
+_FAILED = "The embedded store failed: see the log. Check the disk of RAG_DATA_DIR. If it is damaged, restore a backup."
 # A vacuum takes seconds on a slow disk, and so many deleted points need about a megabyte.
 _VACUUM_POINTS = 200
 
@@ -295,8 +296,4 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:  # The engine raises plain `Exception`, so nothing narrower can be caught.
-        raise Unavailable(
-            "The embedded store failed. The log has its error. Check the disk of RAG_DATA_DIR. Restore a backup if its "
-            "files are damaged.",
-            upstream=str(error),
-        ) from error
+        raise Unavailable(_FAILED, upstream=str(error)) from error
