@@ -1,13 +1,7 @@
 """The document formats that Groundwork ingests: one registry for every part that depends on a format.
 
-To add a format:
-
-1. Add its media type to `MediaType` and a `DocumentFormat` to `FORMATS` in this file.
-2. Write its parser in `ingest/parsing/` and add it to the table in `ingest/parsing/factory.py`.
-3. Add a sample to `tests/support/formats/samples.py` and tests of the parser.
-
-Uploads, sources and error messages follow. Tests in `tests/consistency/` fail until the parser table, the `accept` list
-of `service/page/index.html` and the list in `docs/guides/ingest.md` agree with the registry.
+docs/template.md has the steps of adding one. Uploads, sources and error messages follow from the registry. Tests in
+`tests/consistency/` fail until the parser table, the page's `accept` list and the guide agree with it.
 """
 
 import re

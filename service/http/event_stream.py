@@ -46,7 +46,7 @@ class EventStreamResponse(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            # Not by the generator of the events: it never begins if the client leaves before, and then never ends.
+            # Not by the generator of the events: if the client leaves before it starts, its `finally` block never runs.
             await self._when_ended()
 
     async def stream_response(self, send: Send) -> None:
