@@ -7,6 +7,7 @@
 
 import { createCodeBlock } from "./code_block.js";
 import { createLink } from "./link.js";
+import { tableRows } from "./table_rows.js";
 import { createNote, NOTE } from "./unsupported.js";
 import { Marked } from "./vendor/marked.js";
 
@@ -24,6 +25,7 @@ const parser = new Marked({
     tag: () => undefined,
   },
   extensions: [
+    tableRows,
     {
       name: "citation",
       level: "inline",
@@ -113,6 +115,8 @@ function render(token, createMarker) {
       return createList(/** @type {import("./vendor/marked.js").Tokens.List} */ (token), createMarker);
     case "table":
       return createTable(/** @type {import("./vendor/marked.js").Tokens.Table} */ (token), createMarker);
+    case "row":
+      return createRow(token.pairs, createMarker);
     case "code":
       return createCodeBlock(token.text);
     case "codespan":
@@ -175,11 +179,28 @@ function createTable({ header, rows }, createMarker) {
         return cell;
       }),
     );
-  const table = createBlock("table", [
+  return createScrolling([
     createBlock("thead", [createRow("th", header)]),
     createBlock("tbody", rows.map((cells) => createRow("td", cells))),
   ]);
-  const scrolling = createBlock("div", [table]);
+}
+
+/**
+ * @param {import("./vendor/marked.js").Tokens.TableCell[][]} pairs A label and its value each.
+ * @param {CreateMarker} createMarker
+ */
+function createRow(pairs, createMarker) {
+  const rows = pairs.map(([label, value]) => {
+    const heading = createBlock("th", renderAll(label.tokens, createMarker));
+    heading.setAttribute("scope", "row");
+    return createBlock("tr", [heading, createBlock("td", renderAll(value.tokens, createMarker))]);
+  });
+  return createScrolling([createBlock("tbody", rows)]);
+}
+
+/** @param {Node[]} parts */
+function createScrolling(parts) {
+  const scrolling = createBlock("div", [createBlock("table", parts)]);
   // A wide table scrolls sideways, so the keyboard must be able to reach it.
   Object.assign(scrolling, { className: "scrolling", tabIndex: 0, role: "group", ariaLabel: "Table" });
   return scrolling;

@@ -53,11 +53,21 @@ async def test_events_do_not_depend_on_how_the_bytes_are_split(page: Page) -> No
 
 
 _LINK = '<a href="https://x.example/a.png" target="_blank" rel="noopener noreferrer nofollow">a</a>'
-_TABLE = (
-    '<div class="scrolling" tabindex="0" role="group" aria-label="Table"><table>'
-    '<thead><tr><th>a</th><th data-align="right">b</th></tr></thead>'
-    '<tbody><tr><td>1</td><td data-align="right">2</td></tr></tbody></table></div>'
-)
+
+
+def _table(head: str, body: str) -> str:
+    return f"{_SCROLLING}<table>{head and f'<thead>{head}</thead>'}<tbody>{body}</tbody></table></div>"
+
+
+_SCROLLING = '<div class="scrolling" tabindex="0" role="group" aria-label="Table">'
+_TABLE = _table('<tr><th>a</th><th data-align="right">b</th></tr>', '<tr><td>1</td><td data-align="right">2</td></tr>')
+
+
+def _row(**values: str) -> str:
+    return _table("", "".join(f'<tr><th scope="row">{name}</th><td>{text}</td></tr>' for name, text in values.items()))
+
+
+_ROW_LABELS = "<tr><th>Name</th><th>Default</th></tr>"
 
 
 def _code(text: str) -> str:
@@ -80,6 +90,12 @@ _RENDERED = {
     "[x](javascript:alert(1))": "<p><span>x</span></p>",
     "![a](https://x.example/a.png)": f"<p>{_LINK}</p>",
     "| a | b |\n|--|--:|\n| 1 | 2 |": _TABLE,
+    "Name: a | Default: `b` [1]": _row(Name="a", Default="<code>b</code> <b>1</b>"),
+    "See\nName: a | Default: b:c\nName: d | Default: e\n[2]\n\nx": "<p>See</p>"
+    + _table(_ROW_LABELS, "<tr><td>a</td><td>b:c</td></tr><tr><td>d</td><td>e <b>2</b></td></tr>")
+    + "<p>x</p>",
+    "Name: a | Default: b\nSize: 1 | Unit: m": _row(Name="a", Default="b") + _row(Size="1", Unit="m"),
+    "Note: either a | b": "<p>Note: either a | b</p>",
     "Run:\n\n```sh\na `b`\n\nc[1]\n```\n[1]": f"<p>Run:</p>{_code('a `b`' + chr(10) * 2 + 'c[1]')}<p><b>1</b></p>",
     "~~~\n```\nnever closed": _code("```\nnever closed"),
     ">" * 200 + " deep": "<pre>" + "&gt;" * 200 + " deep</pre>",
