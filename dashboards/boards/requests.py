@@ -71,9 +71,9 @@ BOARD = Board(
                 ),
                 Panel(
                     title="Stages, p95",
-                    description="The duration of each stage in order: embed, search, rerank, quote, prompt, "
-                    "first_token (the first text of the writer), generate (the rest of the answer). Start with the "
-                    "slowest one.",
+                    description="The duration of each stage in order: rewrite (of a follow-up question), plan "
+                    "(agentic), embed, search, rerank, grade (agentic), quote, prompt, first_token (the first text of "
+                    "the writer), generate (the rest of the answer). Start with the slowest one.",
                     unit="s",
                     queries=quantiles("rag_stage_duration_seconds", by="stage", of=(0.95,), exemplars=True),
                 ),

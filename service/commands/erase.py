@@ -9,7 +9,7 @@ from service.settings import Settings
 
 _DESCRIPTION = """Deletes all records of a tenant from the shared state: conversations, recent answers and feedback.
 
-Documents are not deleted: DELETE /v1/documents does that. Backups keep what they have."""
+Documents are not deleted: `python -m ingest remove --tenant TENANT` does that. Backups keep what they have."""
 _EXAMPLES = """examples:
   python -m service erase acme
 

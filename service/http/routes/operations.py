@@ -39,6 +39,7 @@ async def livez() -> StatusResponse:
 async def readyz(resources: ResourcesDep, response: Response) -> StatusResponse:
     """Report whether this process can answer questions, with the state of each part.
 
+    The status is 503 if the store, the embedder or the key file fails, an essential task ended, or the process stops.
     The state of the worker does not change the status, because it only delays new documents.
     The shared state does not change it either, because answers come without it.
     """

@@ -17,7 +17,7 @@ import { COUNT, PARALLEL_ANSWERS, PER_SECOND, SECONDS, SHARE } from "./units.js"
 
 const QUANTILES = { p50: 0.5, p95: 0.95, p99: 0.99 };
 const OUTCOMES = ["ok", "invalid", "cancelled", "abandoned", "overloaded", "error"];
-const STAGES = ["embed", "search", "rerank", "quote", "prompt", "first_token", "generate"];
+const STAGES = ["rewrite", "plan", "embed", "search", "rerank", "grade", "quote", "prompt", "first_token", "generate"];
 
 /** @type {import("./snapshots.js").LabelFilter} */
 const isApi = ({ route }) => route.startsWith("/v1/");

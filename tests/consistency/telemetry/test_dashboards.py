@@ -89,6 +89,13 @@ def test_the_first_token_panel_draws_the_objective_as_its_threshold():
     assert _threshold(json.loads(files(first_text_seconds=1.0)["grafana/overview.json"])) == 1.0
 
 
+def test_the_page_and_the_dashboard_name_every_stage_of_an_answer_in_order():
+    stages = list(service.metrics.ANSWER_STAGES.durations)
+    page = (DASHBOARDS.parent / "service" / "page" / "operate" / "panels.js").read_text()
+    assert json.loads(re.search(r"const STAGES = (\[.*?\])", page)[1]) == stages
+    assert re.findall("|".join(stages), _PANELS["requests.json: Stages, p95"]["description"]) == stages
+
+
 def test_budgets_and_burn_rates_are_separate_for_each_environment():
     targets = [
         target
