@@ -36,7 +36,8 @@ class Gate:
     async def enter(self, *, max_wait: float = math.inf) -> AsyncIterator[None]:
         """Hold one place while the block runs.
 
-        Raises `Overloaded` at once if the gate is full, or if the expected wait exceeds `max_wait` seconds.
+        Raises `Overloaded` at once if the gate is full, or if the expected wait exceeds `max_wait` seconds
+        and more than a burst of calls is ahead.
         The expected wait comes from the calls ahead and the duration of recent calls. Without this limit, all calls of
         a long queue would be late.
         """

@@ -132,7 +132,7 @@ async def open_resources(settings: Settings, *, drift: DriftWatch | None = None)
             settings=settings,
             keys=Keys(settings.keys_file, allow_anonymous=settings.is_loopback and settings.keys_path is None),
             store=store,
-            embedder_probe=EmbedderProbe(embedder, is_server=settings.embedder.kind == "openai"),
+            embedder_probe=EmbedderProbe(embedder, is_server=settings.embedder.kind != "local"),
             inbox=TracedInbox(inbox, settings.inbox),
             workers=await enter(open_worker_watch(inbox)),
             inbox_watch=await enter(open_inbox_watch(inbox, stopping)),
