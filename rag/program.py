@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import select
 import signal
 import sys
@@ -20,6 +21,8 @@ S = TypeVar("S", bound="KernelSettings")
 
 # Ctrl-C must end a program within 3 seconds. What still works then may be killed: every write to disk survives it.
 _INTERRUPTED_SECONDS = 2.5
+# More connections than one process can serve. Some systems allow a billion, which would hide that files run out.
+_OPEN_FILES = 65_536
 # A log line takes milliseconds, unless the reader of the log is stuck.
 _TELLING_SECONDS = 0.3
 
@@ -29,6 +32,7 @@ def prepare_process(name: str) -> None:
     # The first process of a container ignores every signal that has no handler.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     _open_missing_streams()
+    _allow_more_files()
     sentence = f"{name}: interrupted."
     # An exception would end up in the import of a library, which may print or ignore it.
     signal.signal(signal.SIGINT, lambda *_: _leave(sentence))
@@ -115,6 +119,18 @@ def end_soon(sentence: str) -> None:
     timer = threading.Timer(_INTERRUPTED_SECONDS, _leave)
     timer.daemon = True
     timer.start()
+
+
+def _allow_more_files() -> None:
+    """Raise the limit of open files, which is 1,024 on many systems: each stream takes one.
+
+    Without a free one, uvloop resets new connections, and no log line says so.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError):  # macOS has a lower bound of its own, which cannot be asked for. The limit stays.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _tell(sentence: str) -> None:

@@ -1,6 +1,8 @@
 """The scenarios of the game day: a fault, its fix, and the alerts that it must raise."""
 
 import asyncio
+import os
+import resource
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -137,6 +139,17 @@ async def _blocked_loop(stage: Stage) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _few_files(stage: Stage) -> AsyncIterator[None]:
+    pid = stage.service.process.pid
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    # A tenth more than now, so that the service can still be scraped.
+    limit = len(os.listdir(f"/proc/{pid}/fd")) * 11 // 10
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, before[1]))
+    yield
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+
+@asynccontextmanager
 async def _no_collector(stage: Stage) -> AsyncIterator[None]:
     await asyncio.to_thread(stage.collector.stop)
     yield
@@ -255,6 +268,13 @@ SCENARIOS = [
         fix="the service runs without pauses",
         alerts=frozenset({"EventLoopBlocked"}),
         inject=_blocked_loop,
+    ),
+    Scenario(
+        title="File descriptors run out",
+        fault="the service may open a tenth more files than it has open",
+        fix="the limit is as before",
+        alerts=frozenset({"OpenFilesHigh"}),
+        inject=_few_files,
     ),
     Scenario(
         title="The trace collector is down",

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -30,6 +31,21 @@ with exit_on_broken_pipe():
 def test_a_reader_that_closes_the_pipe_ends_the_program_silently(then, buffered):
     program, said = run_and_leave(then, *buffered)
     assert (program.returncode, said) == (141, "")
+
+
+@pytest.mark.slow
+def test_a_program_may_open_as_many_files_as_the_system_allows():
+    program = """
+import resource
+from rag.program import prepare_process
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+prepare_process("demo")
+print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert [int(limit) for limit in printed.split()] == [65_536 if hard == -1 else min(hard, 65_536), hard]
 
 
 @pytest.mark.slow
