@@ -4,7 +4,7 @@ import math
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 import structlog
@@ -214,6 +214,16 @@ class Answerer:
         yield answer
 
     def _observe(self, answer: Answer, found: WritingInput, *, by_model: bool) -> None:
+        log.info(
+            "question_answered",
+            answer=answer.id,
+            mode=answer.mode,
+            declined=answer.declined,
+            unsure=answer.unsure,
+            citations=len(answer.citations),
+            finish_reason=answer.finish_reason,
+            prompt=asdict(answer.sent_prompt.version) if answer.sent_prompt else None,
+        )
         text = None if answer.declined else without_paragraph(answer.text)
         self._drift.observe(found.question, found.vector, found.hits, text, by_model=by_model)
 

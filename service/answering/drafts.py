@@ -3,9 +3,7 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-
-import structlog
+from dataclasses import dataclass, replace
 
 from rag.stages import StageTimer
 from rag.types import ScoredChunk
@@ -15,8 +13,6 @@ from service.prompting.base import PromptVersion
 from service.retrieval.reranking.budgeted import RerankExtent
 from service.settings import Mode
 from service.writing.base import CitedPassage, Declined, Groundedness, Piece, SentPrompt, Step, WritingInput
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,18 +136,8 @@ class Draft:
         if self._writing_input.is_unsure:
             UNSURE_ANSWERS.inc()
         self._count("cited" if citations else "uncited")
-        answer_id = uuid.uuid4().hex
-        prompt = asdict(self._sent_prompt.version) if self._sent_prompt else None
-        log.info(
-            "question_answered",
-            answer=answer_id,
-            mode=mode,
-            citations=len(citations),
-            finish_reason=self._finish_reason,
-            prompt=prompt,
-        )
         return Answer(
-            id=answer_id,
+            id=uuid.uuid4().hex,
             text="".join(self._text).strip(),
             declined=is_declined,
             unsure=self._writing_input.is_unsure,

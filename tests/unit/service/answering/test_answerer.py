@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 from pydantic import HttpUrl
+from structlog.testing import capture_logs
 
 from rag.errors import BadResponse, Unavailable
 from rag.types import EVERYTHING, ChunkFilter, Scope
@@ -152,8 +153,11 @@ async def test_an_unsupported_sentence_is_replaced_by_the_quote(filled):
 async def test_an_unanswerable_question_is_declined_without_a_model(filled):
     model = ModelServer(["never asked"])
     async with answerer(filled, model) as answering_with:
-        answer = (await events_of(answering_with, "generate", "How do I bake sourdough bread?"))[-1]
+        with capture_logs() as logs:
+            answer = (await events_of(answering_with, "generate", "How do I bake sourdough bread?"))[-1]
     assert isinstance(answer, Answer)
+    [line] = [line for line in logs if line["event"] == "question_answered"]
+    assert (line["answer"], line["declined"]) == (answer.id, True)
     assert (answer.declined, answer.citations) == (True, ())
     assert answer.text.startswith(NOTHING_NEAR)
     assert [citation.number for citation in answer.nearest] == [1]
