@@ -80,7 +80,7 @@ class Entry:
     attempt: int
     """Number of this attempt, from 1. A claim of a worker that died counts as an attempt."""
     order: int
-    """Time of enqueueing in microseconds of the inbox's clock. It orders the states of a document."""
+    """Time of enqueueing in microseconds of the inbox's clock. It orders the states of a document, so it only rises."""
     confirm: Callable[[], Awaitable[None]] = field(default=_confirm_always, compare=False)
     """Call it before each visible write. Raises `ClaimLost` if another worker may have the entry."""
 

@@ -1,5 +1,7 @@
 """The inbox contract on the folder inbox."""
 
+import time
+
 import pytest
 
 from rag.errors import Unavailable
@@ -43,6 +45,21 @@ class TestFolderInbox(InboxContract):
         assert (again.job, again.attempt) == (upload("a"), 1)
         await worklist.dead_letter(again, reason="no")
         assert [letter.reason for letter in await letters.dead_letters()] == ["no"]
+
+    async def test_the_order_rises_although_the_clock_is_set_back(self, inbox, worklist, monkeypatch):
+        hour = 3_600_000_000_000
+        now = time.time_ns()
+        monkeypatch.setattr(time, "time_ns", lambda: now)
+        await inbox.put(upload("a"))
+        first = await worklist.claim()
+        await worklist.acknowledge(first)
+        monkeypatch.setattr(time, "time_ns", lambda: now - hour)
+        await inbox.put(upload("a"))
+        await inbox.put(upload("a", body=b"later"))
+        second = await worklist.claim()
+        assert second.order > first.order
+        assert second.job.document.body == b"later"
+        assert await worklist.claim() is None
 
     async def test_a_letter_that_a_worker_writes_during_a_replay_is_kept(self, inbox, worklist, tmp_path):
         class Overtaken(FolderInbox):

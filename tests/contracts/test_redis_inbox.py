@@ -142,7 +142,21 @@ async def test_acknowledged_entries_leave_no_keys(inbox, queue, patient, tmp_pat
         while entry := await worklist.claim():
             await worklist.acknowledge(entry)
     keys = {key.decode() for key in await queue.client.keys(f"{queue.stream}*")}
-    assert keys == {queue.stream, queue.key("claims")}
+    assert keys == {queue.stream, queue.key("claims"), queue.key("order")}
+
+
+@needs_redis
+async def test_the_order_rises_although_the_clock_of_redis_is_set_back(inbox, queue, patient, tmp_path):
+    ahead = int((time.time() + 3_600) * 1_000_000)
+    await queue.client.set(queue.key("order"), ahead)
+    async with open_worklist(patient, root=tmp_path) as worklist:
+        await inbox.put(upload("a"))
+        entry = await worklist.claim()
+        assert entry.order == ahead + 1
+        await worklist.dead_letter(entry, reason="no")
+        [letter] = await inbox.dead_letters()
+        await inbox.replay(letter.id)
+        assert (await worklist.claim()).order == ahead + 2
 
 
 @needs_redis

@@ -31,7 +31,7 @@ class Name:
     due: int
     """Unix time in nanoseconds before which the entry is not claimed."""
     put: int
-    """Unix time in nanoseconds of enqueueing."""
+    """Unix time in nanoseconds of enqueueing; more if the clock was set back, because it orders the states."""
     attempts: int
     key: str
     """Identifies tenant and document."""

@@ -7,6 +7,7 @@ workers/<worker>      locked by the worker while it lives; its content is the wo
 locks/<part of key>   locked while an entry of such a document is added
 dead/<key>            dead letters, whose line of JSON also has the reason
 empty/<key>           documents without text: such a line only
+latest                its time of modification is the latest order
 """
 
 import asyncio
@@ -49,6 +50,8 @@ from rag.types import DocumentId, Scope
 
 # The folder that format 2 lacks comes first, so that a process that is killed meanwhile leaves no inbox of that format.
 _STATES = ("empty", "incoming", "queued", "processing", "workers", "dead", "locks")
+_ORDER_NANOSECONDS = 1000
+"""Stores keep orders in microseconds."""
 _Header = tuple[str, Progress]
 """The tenant of an entry, and its progress."""
 _Keys = Collection[str] | None
@@ -65,6 +68,8 @@ class FolderInbox:
         """Headers by the part of a file's name that never changes, so that a listing opens only new files."""
         for state in _STATES:
             (root / state).mkdir(parents=True, exist_ok=True)
+        self._latest = root / "latest"
+        self._latest.open("a").close()  # Creates it. `touch` would change its time.
 
     async def put(self, job: Upload | Removal, *, expected: int | None = None) -> None:
         await asyncio.to_thread(self._put, job, expected)
@@ -101,16 +106,16 @@ class FolderInbox:
         with self._adding(key):
             if expected is not None and expected != self._latest_order(job.scope, key):
                 raise changed_meanwhile()
-            now = time.time_ns()
+            order = self._next_order()
             waiting = os.listdir(self._root / "queued")
             if len(waiting) >= self._max_entries:
                 raise inbox_full(len(waiting))
-            name = Name(due=now, put=now, attempts=0, key=key)
+            name = Name(due=time.time_ns(), put=order, attempts=0, key=key)
             draft = self._root / "incoming" / f"{name}.{os.getpid()}"
             write_durably(draft, self._root / "queued" / str(name), to_content(job))
             # Only the newest state of a document needs processing.
             for older in waiting:
-                if older.endswith(key) and Name.parse(older).put < now:
+                if older.endswith(key) and Name.parse(older).put < order:
                     (self._root / "queued" / older).unlink(missing_ok=True)
 
     @contextmanager
@@ -119,6 +124,15 @@ class FolderInbox:
         with (self._root / "locks" / key[:2]).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _next_order(self) -> int:
+        """Return the time in nanoseconds, or more than the latest order if the clock was set back.
+
+        With a lower order than that of the version that is live, the store would remove the new version.
+        """
+        order = max(time.time_ns(), self._latest.stat().st_mtime_ns + _ORDER_NANOSECONDS)
+        os.utime(self._latest, ns=(order, order))
+        return order
 
     def _latest_order(self, scope: Scope, key: str) -> int:
         return next((progress.order for progress in self._progress(scope, {key})), 0)

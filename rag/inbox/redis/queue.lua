@@ -6,6 +6,7 @@
 -- <stream>:<state>:<document>     the entry: tenant, header, body, order, attempts; while claimed, also claim and place;
 --                                 dead or empty, also failure, which has the reason
 -- <stream>:of:<tenant>            documents of the tenant in any state
+-- <stream>:order                  the latest order
 -- <stream>:workers                living workers, by the time until which their last report is valid
 -- <stream>:reports                the last report of each of them
 --
@@ -22,6 +23,11 @@ end
 
 local function text(number)
   return string.format('%.0f', number)
+end
+
+-- The time, or more than the latest order if the clock was set back: a store removes a version of a lower order.
+local function next_order()
+  return text(math.max(now(), (redis.call('GET', stream .. ':order') or 0) + 1))
 end
 
 local function all_of(state)
@@ -134,11 +140,12 @@ function changes.put(document, tenant, header, body, most, expected)
   if is_full(document, most) then
     return 0
   end
-  local order = text(now())
+  local order = next_order()
   local waits = has('queued', document) and not redis.call('ZSCORE', all_of('later'), document)
   -- This must be the first write: if Redis is out of memory, it refuses this write and nothing has changed.
   redis.call('HSET', entry_of('queued', document),
     'tenant', tenant, 'header', header, 'body', body, 'order', order, 'attempts', 0)
+  redis.call('SET', stream .. ':order', order)
   redis.call('ZADD', all_of('queued'), order, document)
   redis.call('ZADD', stream .. ':of:' .. tenant, order, document)
   -- A claimed state stays in the stream. When it is done, the newer state takes its place.
@@ -282,10 +289,11 @@ function changes.replay(document, most)
   if is_full(document, most) then
     return 0
   end
-  local order = text(now())
+  local order = next_order()
   move(document, 'dead', 'queued', order)
   redis.call('HDEL', entry_of('queued', document), 'failure')
   redis.call('HSET', entry_of('queued', document), 'order', order, 'attempts', 0)
+  redis.call('SET', stream .. ':order', order)
   make_due(document)
   return 1
 end

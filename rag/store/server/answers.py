@@ -72,8 +72,8 @@ _TABLE = (
     # Retryable, because a moved alias is unknown to this process for a moment.
     _Answer(
         CollectionMissing,
-        "The collection does not exist on the Qdrant server. Start a worker, which creates it, "
-        "or check RAG_STORE__COLLECTION.",
+        "The collection does not exist on the Qdrant server. Check RAG_STORE__COLLECTION. If it had documents, restore "
+        "a backup; otherwise start a worker, which creates an empty one.",
         StatusCode.NOT_FOUND,
         "doesn't exist",
     ),

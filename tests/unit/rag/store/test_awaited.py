@@ -44,7 +44,7 @@ async def test_a_reader_waits_for_the_server_and_then_for_a_collection(server):
         assert "Qdrant cannot be reached" in await reason_of(reader)
         assert reader.revision == ""
         await server.start()
-        await until_reason(reader, "There is no collection groundwork on the Qdrant server yet")
+        await until_reason(reader, "There is no collection groundwork on the Qdrant server.")
         assert server.created == {}, "a reader creates nothing"
         async with open_server_store(settings_of(server), EMBEDDER) as writer:
             await put(writer, OURS, [point("one")])
