@@ -6,6 +6,7 @@ In an expression `$on` stands for the label matchers that every selector carries
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from string import ascii_uppercase
 from typing import Any
 
 _ON = 'namespace=~"$namespace",job=~"$job",instance=~"$instance"'
@@ -178,7 +179,9 @@ def _panel(panel_id: int, panel: Panel, position: dict[str, int]) -> dict[str, A
         "description": panel.description,
         "datasource": _DATASOURCE,
         "gridPos": position,
-        "targets": [_target(letter, panel, query) for letter, query in zip("ABCDEFGH", panel.queries, strict=False)],
+        "targets": [
+            _target(letter, panel, query) for letter, query in zip(ascii_uppercase, panel.queries, strict=False)
+        ],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
         "options": _options(panel),
     }

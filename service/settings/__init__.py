@@ -139,7 +139,7 @@ class Settings(KernelSettings):
     mcp: McpSettings = McpSettings()
     """Tools of the Model Context Protocol."""
     max_question_chars: int = Field(2000, ge=1)
-    """Longest question in characters. Longer questions are rejected with 400."""
+    """Longest question in characters. Longer ones are rejected with 400, and bodies above 100,000 bytes with 413."""
     keys_path: ExpandedPath | None = None
     """File with the API keys. Unset: keys.json in the data directory."""
     keep_alive_seconds: int = Field(75, ge=1)
