@@ -2,7 +2,8 @@
 
 import fcntl
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -162,9 +163,19 @@ def parse_header(line: bytes) -> dict[str, Any] | None:
 def write_durably(draft: Path, target: Path, content: bytes) -> None:
     """Write a file in one step, flushed to disk; raises `Unavailable`."""
     try:
-        replace_bytes(target, content, draft=draft)
-    except OSError as error:
+        with reporting_unwritable():
+            replace_bytes(target, content, draft=draft)
+    except Unavailable:
         draft.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def reporting_unwritable() -> Iterator[None]:
+    """Raise `Unavailable` if the block cannot write."""
+    try:
+        yield
+    except OSError as error:
         raise Unavailable(
             f"The inbox cannot write to RAG_DATA_DIR: {error.strerror}. Is the disk full?", upstream=str(error)
         ) from error

@@ -4,10 +4,9 @@ incoming/             files that are being written
 queued/               <due>.<put>.<attempts>.<key>: a line of JSON, then the document's bytes
 processing/<worker>/  entries that this worker has claimed
 workers/<worker>      locked by the worker while it lives; its content is the worker's report
-locks/<part of key>   locked while an entry of such a document is added
+locks/<part of key>   locked while an entry of such a document is added; its content is their latest order
 dead/<key>            dead letters, whose line of JSON also has the reason
 empty/<key>           documents without text: such a line only
-latest                its time of modification is the latest order
 """
 
 import asyncio
@@ -38,6 +37,7 @@ from rag.inbox.folder.files import (
     inbox_full,
     is_dead,
     read_header,
+    reporting_unwritable,
     to_content,
     to_dead_letter,
     to_job,
@@ -50,8 +50,10 @@ from rag.types import DocumentId, Scope
 
 # The folder that format 2 lacks comes first, so that a process that is killed meanwhile leaves no inbox of that format.
 _STATES = ("empty", "incoming", "queued", "processing", "workers", "dead", "locks")
+# Stores keep orders in microseconds.
 _ORDER_NANOSECONDS = 1000
-"""Stores keep orders in microseconds."""
+# As many digits as in the name of an entry.
+_ORDER_BYTES = 20
 _Header = tuple[str, Progress]
 """The tenant of an entry, and its progress."""
 _Keys = Collection[str] | None
@@ -68,8 +70,6 @@ class FolderInbox:
         """Headers by the part of a file's name that never changes, so that a listing opens only new files."""
         for state in _STATES:
             (root / state).mkdir(parents=True, exist_ok=True)
-        self._latest = root / "latest"
-        self._latest.open("a").close()  # Creates it. `touch` would change its time.
 
     async def put(self, job: Upload | Removal, *, expected: int | None = None) -> None:
         await asyncio.to_thread(self._put, job, expected)
@@ -103,13 +103,13 @@ class FolderInbox:
 
     def _put(self, job: Upload | Removal, expected: int | None) -> None:
         key = key_of(job.scope, job.document_id)
-        with self._adding(key):
+        with self._adding(key) as lock:
             if expected is not None and expected != self._latest_order(job.scope, key):
                 raise changed_meanwhile()
-            order = self._next_order()
             waiting = os.listdir(self._root / "queued")
             if len(waiting) >= self._max_entries:
                 raise inbox_full(len(waiting))
+            order = _next_order(lock)
             name = Name(due=time.time_ns(), put=order, attempts=0, key=key)
             draft = self._root / "incoming" / f"{name}.{os.getpid()}"
             write_durably(draft, self._root / "queued" / str(name), to_content(job))
@@ -119,20 +119,18 @@ class FolderInbox:
                     (self._root / "queued" / older).unlink(missing_ok=True)
 
     @contextmanager
-    def _adding(self, key: str) -> Iterator[None]:
-        """Hold the lock for entries of this document. A few hundred documents share each lock, so locks stay few."""
-        with (self._root / "locks" / key[:2]).open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _adding(self, key: str) -> Iterator[int]:
+        """Hold the lock for entries of this document, and yield its file descriptor.
 
-    def _next_order(self) -> int:
-        """Return the time in nanoseconds, or more than the latest order if the clock was set back.
-
-        With a lower order than that of the version that is live, the store would remove the new version.
+        A few hundred documents share each lock, so locks stay few.
         """
-        order = max(time.time_ns(), self._latest.stat().st_mtime_ns + _ORDER_NANOSECONDS)
-        os.utime(self._latest, ns=(order, order))
-        return order
+        with reporting_unwritable():
+            lock = os.open(self._root / "locks" / key[:2], os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield lock
+        finally:
+            os.close(lock)
 
     def _latest_order(self, scope: Scope, key: str) -> int:
         return next((progress.order for progress in self._progress(scope, {key})), 0)
@@ -226,6 +224,18 @@ async def open_folder_inbox(root: Path) -> AsyncIterator[FolderInbox]:
     """Open the inbox; raises `IndexMismatch` if an earlier version wrote it."""
     require_current_format(root)
     yield FolderInbox(root)
+
+
+def _next_order(lock: int) -> int:
+    """Return the time in nanoseconds, or more than the latest order if the clock was set back; raises `Unavailable`.
+
+    With a lower order than that of the version that is live, the store would remove the new version.
+    """
+    latest = os.pread(lock, _ORDER_BYTES, 0)
+    order = max(time.time_ns(), (int(latest) if latest.isdigit() else 0) + _ORDER_NANOSECONDS)
+    with reporting_unwritable():
+        os.pwrite(lock, b"%0*d" % (_ORDER_BYTES, order), 0)
+    return order
 
 
 def _names_in(folder: Path, keys: _Keys = None) -> list[str]:
