@@ -129,7 +129,7 @@ def _allow_more_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(ValueError):  # macOS has a lower bound of its own, which cannot be asked for. The limit stays.
+        with suppress(ValueError):  # macOS has a smaller limit of its own, which no call tells. Nothing changes then.
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 

@@ -30,7 +30,7 @@ export const tableRows = {
     let taken = 0;
     for (const line of lines) {
       const row = readRow(line);
-      if (row?.labels.join() !== labels.join()) break;
+      if (row?.labels.join(BETWEEN_CELLS) !== labels.join(BETWEEN_CELLS)) break;
       rows.push(row.values);
       taken += 1;
     }
